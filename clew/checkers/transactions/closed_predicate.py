@@ -130,6 +130,8 @@ def _changes(history: History, start: Operation | None) -> dict[str, PredicateKe
             key.initial = key_of(value)
             key.values[key.initial] = value
             key.writers[key.initial] = start.number
+    # All keys before any read is judged: the universe is closed, so a read by predicate reads a
+    # version of each, also of those that it does not show (Adya 1999, chapter 3).
     for operation in history.operations:
         if operation.f != "txn":
             continue

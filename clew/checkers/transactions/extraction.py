@@ -146,6 +146,7 @@ def sessions(operations: Sequence[Operation]) -> list[int]:
     """
     session = [-1] * len(operations)
     current: dict[Any, int] = {}
+    # Invariant: `current` has for each process the session that its next operation continues.
     for operation in operations:
         if operation.type == "fail":
             continue

@@ -253,9 +253,12 @@ def _refined(finding: Cycles, evidence: Explainer, budget: Budget) -> list[Cycle
     """
     kinds = {cycle.name for cycle in finding.cycles} | set(evidence.recorder.counts)
     found: list[Cycle] = []
+    # The narrower level first: what shows without sessions stands for what it implies with them.
+    # If the base has fallen, graver kinds say more; the wider level's base has fallen with it.
     for level, base, special in _REFINED:
         if any(violates(kind, base) for kind in kinds) or not finding.whole:
             break
+        # What is missed closes a cycle of one of these kinds: without one there is nothing to find.
         if kinds.isdisjoint(special):
             continue
         try:

@@ -52,6 +52,8 @@ class _Missed:
         self.suffix = SUFFIXES[level]
         nodes = [node for node in core if node < len(graph.operations)]
         self.read_from: dict[int, list[int]] = {node: [] for node in nodes}
+        # The wr edges turned round: whom each transaction read from. Those of the core are enough,
+        # since what is missed closes a cycle.
         for node in nodes:
             for packed in graph.successors[node]:
                 if packed & 3 == WR and packed >> 2 in self.read_from:

@@ -124,6 +124,9 @@ class Region:
 
     def kind_between(self, source: int, target: int, kinds: Sequence[int]) -> int:
         """Return the first of these kinds of edge that leads from one transaction to the other."""
+        # Dependencies are drawn as edges. Sessions and real time are not: places go by invocation,
+        # so a session leads from each of its places to all later ones, a completion to all from
+        # `after` on.
         for kind in kinds:
             if kind <= OVERWRITE:
                 if target in self.targets(source, kind):

@@ -93,6 +93,7 @@ def _parts(record: AppendKey, component: dict[int, int]) -> Iterator[RegisterKey
     for writer in record.unseen:
         if writer in component:
             parts.setdefault(component[writer], []).append(writer)
+    # One alone has no order to choose; the others are searched as a key with no known order.
     for writers in parts.values():
         if len(writers) > 1:
             part = RegisterKey(record.key)

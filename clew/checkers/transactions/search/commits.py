@@ -191,6 +191,8 @@ class CommitOrders:
                 sum(bits[writer] for writer in record.final if writer in bits)
                 for record in self.records
             ]
+            # Axiom Causal (figure 2): whoever wrote the key and precedes the reader commits before
+            # the version that was read.
             for read in self.reads:
                 left = masks.get(read.reader, 0) & of_key[read.key]
                 if left and read.version != INITIAL:

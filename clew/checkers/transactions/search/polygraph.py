@@ -63,6 +63,7 @@ _EDGES = {
 
 def shape_of(model: str) -> tuple[Shape, Level]:
     """Return the cycles that a model forbids, and the widest order that they may use."""
+    # General kinds stand before their special cases: the first that is forbidden is the widest.
     for kind, shape in _SHAPES.items():
         levels = [
             level for level in Level

@@ -152,6 +152,8 @@ class _Runner:
     def _apply(self, number: int) -> list[int]:
         """Run a transaction; the versions that it overwrote, in the order of its writes."""
         overwritten = []
+        # Invariant: `state` is the xor of who has run and what each key shows, so a step changes
+        # only its own parts, and the same xor takes it back.
         self.state ^= _mixed(number, 0)
         for key, read, writes in self.touches[number]:
             if read is not None and read in self.needed[key]:

@@ -201,6 +201,8 @@ class AppendOrders(KeyOrders[AppendKey]):
             self.graph.add(writer, number, WR)
 
     def _intermediate_reads(self, record: AppendKey) -> None:
+        # G1b shows at the end of a read alone: an intermediate append further down has its later
+        # one above it, or else `_own_order` reports it.
         for number, value in record.reads:
             writer, _ = record.intermediate.get(value[-1], _NONE) if value else _NONE
             if writer not in (number, NOBODY):
@@ -219,6 +221,8 @@ class AppendOrders(KeyOrders[AppendKey]):
     def _own_order(self, record: AppendKey) -> None:
         """Report a transaction whose later append was seen without, or before, its earlier one."""
         position = {value: place for place, value in enumerate(record.order)}
+        # A transaction appends in its own order, so whoever shows its later append must show the
+        # earlier one before it.
         for earlier, (writer, later) in record.intermediate.items():
             if self.operations[writer].type == "fail" or later not in position:
                 continue
@@ -264,6 +268,7 @@ class AppendOrders(KeyOrders[AppendKey]):
     def _duplicate(self, record: AppendKey, number: int, value: list[Any]) -> int:
         """Report an element that stands twice in a read; where the second stands."""
         met: set[Any] = set()
+        # Invariant: `met` has the elements before this position, each of which stands there once.
         for position, element in enumerate(value):
             if element in met:
                 self.recorder.add(
@@ -331,6 +336,7 @@ class AppendOrders(KeyOrders[AppendKey]):
     def _dirty_update(self, record: AppendKey, position: int, owner: int) -> None:
         """Report the first committed append on top of one that aborted."""
         aborted = record.order[position]
+        # The first that committed is enough: whatever was appended after it builds on it.
         for later in range(position + 1, len(record.owners)):
             writer = record.owners[later]
             if writer != NOBODY and self.operations[writer].type != "fail":
@@ -412,6 +418,8 @@ class AppendOrders(KeyOrders[AppendKey]):
 
     def _rw(self, record: AppendKey, source: int, target: int) -> Link | None:
         following = _following(record.owners)
+        # An anti-dependency goes to who installed the version after the one that was read; after
+        # the last one seen, to every append that no read shows.
         for number, value in record.reads:
             if number != source or len(value) > len(record.order):
                 continue

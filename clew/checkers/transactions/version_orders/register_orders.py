@@ -43,6 +43,8 @@ class RegisterOrders(KeyOrders[RegisterKey]):
     def settle(self, record: RegisterKey) -> None:
         """Check what was read of a key against who wrote it."""
         self.keys[key_of(record.key)] = record
+        # A value that was read shows that its writer committed, even one whose outcome is unknown;
+        # not so a value that nobody wrote, that was aborted, or that its own writer read too soon.
         for number, read, _ in chain(record.touches, record.rereads):
             if read is ABSENT or read == record.start:
                 continue
