@@ -99,7 +99,7 @@ def run(
 
 
 def scenario_for(model: str | os.PathLike[str] | Program, options: Mapping[str, Any]) -> Scenario:
-    """The scenario of a call: options over a file over a planted bug's own; checked in full.
+    """Make the scenario of a call: options over a file over a planted bug's own; check it in full.
 
     Raises:
         ClewError: an option, the file or the model is wrong.
@@ -125,7 +125,7 @@ def spend(
     until_failure: bool = False,
     repeat: bool = True,
 ) -> RunResult:
-    """The result of some seeds, at least one.
+    """Run some seeds, at least one, and return their result.
 
     Args:
         scenario: what is run.
@@ -167,7 +167,7 @@ def spend(
 def _collected(
     job: Job, seeds: Iterable[int], jobs: int, *, until_failure: bool, repeat: bool
 ) -> tuple[list[SeedResult], _Told]:
-    """The results of seeds, the first valid one repeated if asked; and the one worth showing."""
+    """Collect the results of seeds, the first valid one repeated if asked, and the one to show."""
     expected = parse_expect(job.scenario.expect or "valid")
     told: _Told | None = None
     valid: _Told | None = None
@@ -195,7 +195,7 @@ _Told: TypeAlias = tuple[SeedResult, Outcome | None]
 
 
 def _made_again(job: Job, result: SeedResult, outcome: Outcome | None) -> SeedResult:
-    """The result of a valid run after it was repeated: in a fresh process, if possible."""
+    """Return the result of a valid run after repeating it: in a fresh process, if possible."""
     if outcome is None or not job.scenario.model.endswith(IN_MEMORY):
         return made_again(job, result, fresh_runs_of(os.getpid()), outcome)
     verification = _same_here(outcome)
@@ -203,7 +203,7 @@ def _made_again(job: Job, result: SeedResult, outcome: Outcome | None) -> SeedRe
 
 
 def _runs(job: Job, seeds: Iterable[int], jobs: int) -> Generator[_Told, None, None]:
-    """Each seed's result, with its outcome."""
+    """Yield each seed's result, with its outcome."""
     if jobs > 1:
         for result in sweep(job, seeds, jobs):
             if result.signature == CRASHED:
@@ -222,7 +222,7 @@ def _runs(job: Job, seeds: Iterable[int], jobs: int) -> Generator[_Told, None, N
 
 
 def _weight(result: SeedResult, expected: Expectation) -> tuple[bool, int, bool]:
-    """How much a run is worth showing: its verdict, then whether its failure is unexpected.
+    """Return how much a run is worth showing: verdict, then whether the failure is unexpected.
 
     One that ended its worker can't be shown: it would end this process.
     """
@@ -232,13 +232,13 @@ def _weight(result: SeedResult, expected: Expectation) -> tuple[bool, int, bool]
 
 
 def _again(scenario: Scenario, seed: int) -> Outcome:
-    """The outcome of a seed that a worker process ran."""
+    """Return the outcome of a seed that a worker process ran."""
     model = load_model(scenario.model, scenario.bug)
     return judge(simulate(draw_plan(scenario, seed, model), model), model)
 
 
 def _same_here(outcome: Outcome) -> Verification | None:
-    """How a repeated run differed in this process; None if it did not, or is unknown."""
+    """Say how a repeated run differed in this process; None if it did not, or is unknown."""
     if outcome.verdict is Verdict.UNKNOWN or is_endless(outcome):
         return None
     with muted():
@@ -275,7 +275,7 @@ class PlanError(AssertionError):
 
 
 def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> RunResult:
-    """The result of a plan's run, which is not invalid.
+    """Run a plan and return its result, which is not invalid.
 
     An unknown run passes: a plan of a few operations may show nothing, and many plans together
     decide. The plugin for pytest repeats the largest valid run of each test once it has passed, and
@@ -306,7 +306,7 @@ def assert_valid(plan: Plan, *, out: str | os.PathLike[str] = "out") -> RunResul
 
 
 def repeated(outcome: Outcome) -> Verification | None:
-    """How a run differs if it is repeated: in a fresh process, unless only this one has its class.
+    """Say how a run differs if repeated: in a fresh process, unless only this one has its class.
 
     None if it does not, or is unknown in one process.
     """

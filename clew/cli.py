@@ -414,7 +414,7 @@ _SUPERVISED = ("test", "hunt", "replay", "shrink")
 
 
 def _typed(given: Sequence[str]) -> int:
-    """What typer makes of a command line."""
+    """Return what typer makes of a command line."""
     try:
         _check_command(given[0])
         _check_encoding(given)
@@ -447,7 +447,7 @@ def _check_command(name: str) -> None:
 
 
 def _told(bad: Any) -> str:
-    """Typer's complaint as one line that says where to look."""
+    """Write typer's complaint as one line that says where to look."""
     text = one_line(cut(str(bad.format_message()).strip().rstrip(".")))
     command = bad.ctx.command_path if getattr(bad, "ctx", None) is not None else "clew"
     return f"{text[0].lower()}{text[1:]}. See '{command} --help'."

@@ -139,7 +139,7 @@ class History(Sequence[Event]):
         return f"History({len(self.events)} events, {len(self.operations)} operations)"
 
     def place(self, position: int) -> str:
-        """Where an event came from, for a message: ``file:line``, or its position."""
+        """Say where an event came from, for a message: ``file:line``, or its position."""
         if self.lines is not None:
             return f"{self.source or 'history'}:{self.lines[position]}"
         return f"{self.source or 'history'}: event {position}"

@@ -23,14 +23,14 @@ MODELS, WORKLOADS, CHECKERS = "clew.models", "clew.workloads", "clew.checkers"
 
 @lru_cache
 def installed(group: str) -> Mapping[str, EntryPoint]:
-    """The installed entry points of a group, in the order of their names; nothing is imported."""
+    """List the installed entry points of a group by name; nothing is imported."""
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and of use to few
 
     return {each.name: each for each in sorted(entry_points(group=group), key=lambda e: e.name)}
 
 
 def load(group: str, name: str) -> Any:
-    """What an installed package brings under a name, which `installed` lists.
+    """Load what an installed package brings under a name, which `installed` lists.
 
     Raises:
         UsageError: it can't be imported.

@@ -111,7 +111,7 @@ class Runs:
 
 
 def repeats(config: pytest.Config) -> bool:
-    """Whether a valid run of each test is repeated, to compare."""
+    """Return whether a valid run of each test is repeated, to compare."""
     return not config.getoption("clew_no_verify")
 
 
