@@ -22,13 +22,14 @@ from clew.api import scenario_for
 from clew.errors import UsageError
 from clew.history import Event, History
 from clew.node.system import Program, tells_state
+from clew.node.tolerates import Tolerates
 from clew.scenarios.code.models import Model, load_model
 from clew.scenarios.code.workload_files import load_workload
 from clew.scenarios.options.role_counts import parse_counts
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.aims import SERVER_STATES
 from clew.scenarios.plans.capabilities import kinds_for, promised
-from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.draw import QUORUM_OF, check_sworn, draw_plan
 from clew.scenarios.plans.members import settled
 from clew.scenarios.plans.nemesis import latencies_ns, node_counts
 from clew.scenarios.plans.picks import with_picks
@@ -105,6 +106,7 @@ def plans(
 @st.composite
 def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: int) -> Plan:
     model = load_model(scenario.model, scenario.bug)
+    check_sworn(scenario, model)
     base = _base(draw, scenario, model)
     leads = tells_state(model.program)
     kinds = [asked_of(name).kind for name in _kinds(scenario, model)]
@@ -131,6 +133,8 @@ def _plans(draw: DrawFn, scenario: Scenario, operations_max: int, faults_max: in
         (*early, *late), base.picks, entropy=Entropy(base.seed), homes=base.homes,
         regions=regions, faults=struck_now,
     )  # fmt: skip
+    # The base holds what stands after healing alone.
+    struck_now = (*struck_now, *base.faults)
     return replace(base, faults=struck_now, operations=asked, regions=regions)
 
 
@@ -145,7 +149,7 @@ def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
         } | parse_counts(scenario.nodes)
         shape["nodes"] = tuple(f"{name}={count}" for name, count in counts.items())
     elif scenario.swarm and "node_count" not in stated:
-        shape["node_count"] = draw(st.sampled_from(sorted(set(node_counts(promise)))))
+        shape["node_count"] = draw(st.sampled_from(sorted(set(_counts(scenario, promise)))))
     if scenario.swarm and "latency" not in stated:
         shape["latency"] = draw(st.sampled_from(sorted(set(latencies_ns(promise))))) / _NS_PER_MS
         shape["latency_dist"] = draw(st.sampled_from(list(SHAPES)))
@@ -154,6 +158,14 @@ def _base(draw: DrawFn, scenario: Scenario, model: Model) -> Plan:
         quiet["availability"] = None
     seed = draw(st.integers(0, SEED_END - 1))
     return draw_plan(scenario.model_copy(update={**shape, **quiet}), seed, model)
+
+
+def _counts(scenario: Scenario, promise: Tolerates) -> Sequence[int]:
+    """Return the numbers of nodes that may be drawn; of a partial partition a quorum is a part."""
+    counts = node_counts(promise)
+    if scenario.liveness != "partial":
+        return counts
+    return [count for count in counts if count >= QUORUM_OF] or counts
 
 
 def _kinds(scenario: Scenario, model: Model) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import Phase, find, settings
 
 from clew import Tolerates
 from clew.errors import UsageError
@@ -15,6 +16,7 @@ from clew.scenarios.plans.planfile import plan_from_json
 from clew.scenarios.runs.run import simulate
 from clew.search.shrink import cuts
 from clew.search.shrink.shrinker import shrink
+from clew.testing.strategies import plans
 
 RAFT = load_model("raft")
 
@@ -55,12 +57,13 @@ def test_it_stands_when_all_else_has_healed():
     plan = plan_of(1)
     run = simulate(plan, RAFT)
     links = {(src, dest) for src, dest in standing(plan).params["links"]}
-    late = [each for each in run.timeline().events() if each.time > plan.time_limit_ns]
+    timeline = run.timeline()
+    late = [each for each in timeline.events() if each.time > plan.time_limit_ns]
     ends = {
         (sent.src, sent.dest)
         for each in late
         if each.kind == "drop" and each.fields["why"] == "partition"
-        for sent in [run.timeline().messages[each.fields["message"]]]
+        for sent in [timeline.messages[each.fields["message"]]]
     }
     assert ends
     assert ends <= links
@@ -113,6 +116,22 @@ def test_a_class_that_does_not_promise_progress_there_is_not_judged_by_it():
     assert any("the fault partition-standing" in each for each in outcome.remarks)
 
 
+def test_a_swarm_has_room_for_it():
+    counts = {len(plan_of(seed, swarm=True).node_ids) for seed in range(40)}
+    assert min(counts) == 3
+
+
+def test_plans_of_hypothesis_hold_it_too():
+    found = find(
+        plans("raft", nemesis="kill", liveness="partial", time_limit=4, swarm=True),
+        lambda plan: len(plan.faults) > 1,
+        settings=settings(max_examples=30, database=None, phases=[Phase.generate]),
+    )
+    assert standing(found).params["links"]
+    with pytest.raises(UsageError, match="would break raft"):
+        find(plans("raft", nemesis="disk-restored"), lambda _: True)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_raft_goes_on(seed):
     plan = plan_of(seed, nemesis=["kill", "partition"], schedule="pct")
@@ -156,7 +175,7 @@ def test_a_plan_that_is_made_small_cuts_only_what_matters(tmp_path):
     path.write_text(STUBBORN)
     model = load_model(str(path))
     plan = plan_of(DEAF_LEADER, model, nemesis=["kill", "partition"], time_limit=5)
-    small = shrink(plan, runs_max=80).plan
+    small = shrink(plan, runs_max=40).plan
     assert [fault.kind for fault in small.faults] == ["partition-standing"]
     assert len(standing(small).params["links"]) < len(standing(plan).params["links"])
     assert len(small.core) > len(small.node_ids) // 2

@@ -53,6 +53,9 @@ from clew.workloads.workload import Draw, Request, Surroundings, Workload, final
 
 _NS_PER_MS = 1_000_000
 
+QUORUM_OF = 3
+"""The fewest nodes of which a quorum does not take all."""
+
 _TRIES = 4
 """How often a node that joined is asked after healing."""
 
@@ -184,7 +187,7 @@ def _standing(
     if len(core) == len(node_ids):
         raise UsageError(
             "--liveness partial can't be used in so small a cluster",
-            expected="at least 3 nodes, so that a quorum is connected without one",
+            expected=f"at least {QUORUM_OF} nodes, so that a quorum is connected without one",
             found=str(len(node_ids)),
         )
     limit_ns, stream = to_ns(scenario.time_limit), entropy.stream("partial")
@@ -356,11 +359,12 @@ def _shape(
     time_limit_ns = to_ns(scenario.time_limit)
     if not scenario.allow_inert:
         _check_felt(scenario, model)
-    _check_sworn(scenario, model)
+    check_sworn(scenario, model)
     stated = scenario.model_fields_set
     sized = bool(roles) or "node_count" in stated or isinstance(scenario.regions, dict)
     if scenario.swarm and not sized:
-        names = draw_size(entropy, promise, len(scenario.regions))
+        least = QUORUM_OF if scenario.liveness == "partial" else 0
+        names = draw_size(entropy, promise, max(len(scenario.regions), least))
     with about("regions"):
         regions = placed(scenario, names, entropy, promise, roles)
     ground = Ground(
@@ -471,11 +475,11 @@ def _check_felt(scenario: Scenario, model: Model) -> None:
             _check_noticed(asked, scenario, model)
 
 
-def _check_sworn(scenario: Scenario, model: Model) -> None:
+def check_sworn(scenario: Scenario, model: Model) -> None:
     """Make sure that the nodes say so if they are to withstand what few do.
 
     Raises:
-        UsageError: a kind is requested that breaks what they never promised.
+        UsageError: a kind is requested that breaks what they have not promised to keep.
     """
     for asked in scenario.nemesis:
         kind = asked_of(asked).kind

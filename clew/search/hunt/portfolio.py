@@ -13,7 +13,7 @@ from typing import Any
 from clew.scenarios.code.models import Model
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.capabilities import capabilities, promised, withstands
-from clew.scenarios.plans.draw import draw_plan
+from clew.scenarios.plans.draw import QUORUM_OF, draw_plan
 from clew.scenarios.plans.ground import Ground
 from clew.scenarios.plans.nemesis import node_counts
 from clew.scenarios.plans.plan import Liveness, Plan
@@ -39,9 +39,6 @@ SCHEDULES: tuple[str, ...] = ("time", "pct")
 
 LIVENESS: tuple[Liveness, ...] = ("all", *("all",) * 6, "partial")
 """What heals at the end, where the nodes say that they go on under a partial partition."""
-
-_QUORUM_OF = 3
-"""The fewest nodes of which a quorum does not take all."""
 
 COUNTS: tuple[int, ...] = (3, 5, 3, 4)
 """Numbers of nodes, as far as the nodes tolerate them."""
@@ -127,7 +124,7 @@ def _goes_on(scenario: Scenario, drawn: dict[str, Any], model: Model) -> bool:
     return (
         sized
         and count is not None
-        and count >= _QUORUM_OF
+        and count >= QUORUM_OF
         and model.system is None
         and "peers" in able
         and "members" not in able
