@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from clew.commands.seed_command import rerun
 from clew.commands.shrinking import Small
 from clew.formats.atomic import write_text
-from clew.report.hunt import Hunted
 from clew.report.page.artefact import page_beside, write_page
 from clew.scenarios.judgement.outcome import Outcome, judge
 from clew.scenarios.repros.repro import model_of, read_repro
@@ -20,6 +19,7 @@ from clew.search.seeds import LONG
 from clew.search.summary import Group
 
 if TYPE_CHECKING:
+    from clew.report.hunt import Hunted
     from clew.report.page.sweep import Part, Told, Way
 
 REPLAYED_MAX = 10

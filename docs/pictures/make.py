@@ -2,20 +2,23 @@
 
 It needs the extra `browser` and Chromium.
 
-Each is a page of a run, in the browser, at a moment and a size that show something.
+Each is a page in the browser, at a moment and a size that show something.
 """
 
 # ruff: noqa: INP001 - a program, no module
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
 import clew
+from clew.cli import main as run
 from clew.report.page.page import page
 
 HERE = Path(__file__).parent
@@ -37,6 +40,13 @@ def main() -> None:
         tab.goto(shown.as_uri())
         tab.wait_for_timeout(2000)  # its policy forbids to wait for an expression
         tab.screenshot(path=HERE / "report.png")
+        swept = Path(folder, "sweep.html")
+        with chdir(folder):
+            run(shlex.split(f"test raft --bug stale-reads --runs 40 --report {swept}"))
+        tab.set_viewport_size({"width": 1360, "height": 760})
+        tab.goto(swept.as_uri())
+        tab.wait_for_timeout(1000)
+        tab.screenshot(path=HERE / "sweep.png")
         browser.close()
 
 
