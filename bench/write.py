@@ -5,6 +5,7 @@ minutes; with names, only those run, and the rest of the page stays as it is. Ea
 commit at which it was measured.
 """
 
+import os
 import platform
 import re
 import subprocess
@@ -22,6 +23,7 @@ TABLES = {
     "memory": "Memory of 1,000,000 trace events",
     "startup": "The command line",
     "linearizability": "Linearizability",
+    "porcupine": "Linearizability beside Porcupine",
     "transactions": "Transactions",
     "sweep": "Sweeps",
     "shrink": "Shrinking: how small the story of each planted bug gets",
@@ -33,8 +35,9 @@ HEAD = """\
 # Benchmarks
 
 Printed by `python bench/write.py`. Machines differ and are noisy: read the ratios, each of which
-was measured side by side in one run. A table holds for the commit that it names; later ones may
-differ. No test asserts a time.
+was measured side by side in one run. A ratio to something else is Clew's time or memory / the
+other's: below 1 Clew takes less. A table holds for the commit that it names; later ones may differ.
+No test asserts a time.
 """
 
 
@@ -45,14 +48,18 @@ def commit():
 
 
 def section(name):
-    """A benchmark's section of the page, measured now."""
+    """A benchmark's section of the page, measured now; None if this machine lacks what it needs."""
     done = subprocess.run(
         [sys.executable, HERE / f"{name}.py"], capture_output=True, text=True, check=True
     )
     table = done.stdout.strip()
+    if table.startswith("Skipped"):
+        print(table, file=sys.stderr)
+        return None
     if "|---" not in table:
         table = f"```text\n{table}\n```"
-    where = f"CPython {platform.python_version()}, {platform.machine()}, at {commit()}"
+    load = f"load {os.getloadavg()[1]:.1f} on {os.cpu_count()} CPUs"
+    where = f"CPython {platform.python_version()}, {platform.machine()}, {load}, at {commit()}"
     return f"## {TABLES[name]}\n\n`python bench/{name}.py`, {where}.\n\n{table}\n"
 
 
@@ -68,8 +75,10 @@ def page(old, parts):
 def main(names):
     for name in names:
         print(f"bench/{name}.py ...", file=sys.stderr, flush=True)
-        old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        PAGE.write_text(page(old, {TABLES[name]: section(name)}), encoding="utf-8")
+        measured = section(name)
+        if measured is not None:
+            old = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+            PAGE.write_text(page(old, {TABLES[name]: measured}), encoding="utf-8")
 
 
 if __name__ == "__main__":
