@@ -29,12 +29,13 @@ from clew.scenarios.options.role_counts import parse_counts
 from clew.scenarios.options.scenario import Scenario
 from clew.scenarios.plans.aims import SERVER_STATES
 from clew.scenarios.plans.capabilities import kinds_for, promised
-from clew.scenarios.plans.draw import QUORUM_OF, check_sworn, draw_plan
+from clew.scenarios.plans.draw import QUORUM_OF, draw_plan
 from clew.scenarios.plans.members import settled
 from clew.scenarios.plans.nemesis import latencies_ns, node_counts
 from clew.scenarios.plans.picks import with_picks
 from clew.scenarios.plans.plan import Plan, PlannedOperation
 from clew.scenarios.plans.roles import role_sizes
+from clew.scenarios.plans.suitability import check_sworn
 from clew.scenarios.runs.run import make_workload
 from clew.sim.entropy import Entropy, Stream
 from clew.sim.faults import GROUPS, KINDS, Fault, joiners_of
