@@ -102,12 +102,15 @@ STATUS = {
 }
 
 SLOW = {
-    # commands that take more than a few seconds: the deep profile runs them
+    # commands that take more than a few seconds, or need what does: the deep profile runs them
     "clew test abd --bug no-write-back --runs 6 --seed 1",
     (
         "clew test examples/first_raft.py --nemesis duplicate --nemesis-interval 1 --time-limit 20"
         " --rate 50 --key-count 1 --runs 4 --seed 1"
     ),
+    "clew replay out/cache_store-lin-kv-seed-0/shrunk.json",
+    "clew replay out/growing_group-lin-kv-seed-0/shrunk.json",
+    "clew replay out/three_regions-lin-kv-seed-0/shrunk.json",
     "clew test --failed --out votes",
     "clew test gossip --bug never-retries --runs 20",
     "clew test my_node.py --swarm --runs 100",

@@ -58,11 +58,9 @@ def walk(document: Path, folder: Path, *, quick: bool) -> None:
     Quickly, slow ones are left out, and no failure is made small where the page goes on without.
     """
     clone(folder)
-    printed_ones = list(commands(document.read_text()))
-    for command in printed_ones:
-        if quick and command.line in SLOW:
-            continue
-        if quick and command.gist and not is_made_small(command, printed_ones):
+    mine = [one for one in commands(document.read_text()) if not (quick and one.line in SLOW)]
+    for command in mine:
+        if quick and command.gist and not is_made_small(command, mine):
             output = run(replace(command, line=f"{command.line} --no-shrink"), folder)
             assert gist(output) == command.shown.removesuffix("...\n"), command.line
             continue
