@@ -7,6 +7,7 @@ draw is the same on every platform.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context as ContextOfVariables
 from decimal import Context, Decimal
 from functools import lru_cache
 from math import isqrt
@@ -78,9 +79,17 @@ def exponential_ns(draw: int, mean_ns: int) -> int:
 @lru_cache(maxsize=1)
 def _exponential_table() -> tuple[int, ...]:
     """Tabulate ``-ln(1 - i / 1024) * 2**20`` for i in 0..1024; the last one stands for the tail."""
-    exact = Context(prec=30)
-    logs = [int(-exact.ln(Decimal(_STEPS - step) / _STEPS) * (1 << 20)) for step in range(_STEPS)]
+    # In a context of its own: decimal arithmetic leaves behind its context variable, which would
+    # look like something that the nodes changed.
+    logs = ContextOfVariables().run(_logarithms)
     return (*logs, logs[-1] + (1 << 20))
+
+
+def _logarithms() -> list[int]:
+    # By the methods of a context, since operators round as whoever runs has said.
+    exact = Context(prec=30)
+    shares = [exact.divide(Decimal(_STEPS - step), Decimal(_STEPS)) for step in range(_STEPS)]
+    return [int(exact.multiply(exact.ln(share), Decimal(-(1 << 20)))) for share in shares]
 
 
 def long_tailed_ns(draw: int, mean_ns: int) -> int:

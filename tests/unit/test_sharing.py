@@ -189,6 +189,11 @@ FORMS = {
         "c = decimal.getcontext(); c.prec += 1; value = c.prec",
         "the context variable decimal_context",
     ),
+    "a decimal context that the module has used": (
+        "import decimal\nhalf = decimal.Decimal(1) / 2", "",
+        "c = decimal.getcontext(); c.prec += 1; value = c.prec",
+        "the context variable decimal_context",
+    ),
     "a handler of a logger": (
         ("import logging\nclass H(logging.Handler):\n    n = 0\n"
         "    def emit(self, _): self.n += 1\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import mimetypes
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from clew.checkers.verdict import Verdict
 from clew.scenarios.code.models import load_model
 from clew.scenarios.judgement.outcome import judge
 from clew.scenarios.runs.run import simulate
+from clew.sim import latency
 
 HARMLESS = {
     # what looks like state and decides nothing: (at the top, in the class, in the handler)
@@ -49,6 +51,13 @@ HARMLESS = {
         "fractions.Fraction(1, 2), datetime.date(2026, 1, 1), pathlib.PurePath('a'), range(3), "
         "slice(1), frozenset('ab'), b'x', 1j, ..., print, list[int], int | None)"),
         "", "self.log(len(k))",
+    ),
+    "decimal arithmetic": (
+        "import decimal", "", "self.log(str(decimal.Decimal(1) / 3))",
+    ),
+    "decimal arithmetic at the top too": (
+        "import decimal\nhalf = decimal.Decimal(1) / 2", "",
+        "self.log(str(decimal.Decimal(1) / 3))",
     ),
     "an import in a handler": (
         "", "", "import colorsys; self.log(colorsys.rgb_to_hsv(0, 0, 0)[0])",
@@ -98,9 +107,23 @@ def test_what_makes_no_difference_is_not_remarked(form: str, tmp_path: Path):
     assert not outcome.remarks
 
 
-@pytest.mark.parametrize("form", ["a pattern", "a logger", "a constant of many kinds"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "a pattern", "a logger", "a constant of many kinds", "decimal arithmetic",
+        "decimal arithmetic at the top too",
+    ],
+)  # fmt: skip
 def test_what_can_not_change_costs_no_second_run(form: str, tmp_path: Path):
     assert run_of(written(tmp_path, echoing(form))).apart == ()
+
+
+def test_how_nodes_compute_decides_no_latency():
+    usual = latency._exponential_table()
+    latency._exponential_table.cache_clear()  # it is made where the first message takes its time
+    with decimal.localcontext(prec=3):
+        assert latency._exponential_table() == usual
+        assert not any(decimal.getcontext().flags.values())
 
 
 COMPARED = """

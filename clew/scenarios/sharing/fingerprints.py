@@ -7,6 +7,7 @@ hides its state, such as an iterator or a lock, is noted as such: nobody knows w
 
 from __future__ import annotations
 
+import decimal
 import logging
 import re
 import sys
@@ -227,6 +228,20 @@ def _default(variable: ContextVar[Any]) -> Any:
         return None
 
 
+def _without_flags(context: decimal.Context) -> str:
+    """Return what a decimal context says of arithmetic, which raises its flags."""
+    copy = context.copy()
+    copy.clear_flags()
+    return repr(copy)
+
+
+def is_made_for_use(value: object) -> bool:
+    """Return whether a value is what Python makes for who computes with decimals."""
+    return type(value) is decimal.Context and (
+        _without_flags(value) == _without_flags(decimal.Context())
+    )
+
+
 _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     # an instance of the first holds what the second returns
     (FunctionType, _of_function),
@@ -243,6 +258,7 @@ _INSIDE: tuple[tuple[Any, Callable[[Any], Iterable[Any]]], ...] = (
     (partial, lambda made: (made.func, made.args, made.keywords)),
     (ContextVar, lambda variable: (Context().run(_default, variable),)),
     (threading.local, lambda local: (vars(local),)),
+    (decimal.Context, lambda context: (_without_flags(context),)),
     (_CACHE, lambda cache: (tuple(cache.cache_info()), *_attributes(cache))),
 )
 

@@ -20,7 +20,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextvars import Context
+from contextvars import Context, ContextVar
 from functools import lru_cache
 from io import IOBase
 from types import (
@@ -35,7 +35,7 @@ from clew.node.message import Message
 from clew.node.node import Node
 from clew.runtimes.isolated import Spot, environment, tell_c
 from clew.scenarios.code.userfiles import USERS, context_of, loggers_of, own_modules, own_objects
-from clew.scenarios.sharing.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal
+from clew.scenarios.sharing.fingerprints import AS_THEY_ARE, NO_STATE, Eye, equal, is_made_for_use
 from clew.sim.guards.caller import ASKED
 
 T = TypeVar("T")
@@ -165,14 +165,19 @@ class Sharing:
         return found
 
     def _in_context(self, context: Context) -> list[str]:
-        before = context_of(self._node_class)
         return [
             f"the context variable {variable.name}"
             for variable, value in context.items()
-            if variable not in before
-            or before[variable] is not value
-            or not equal(self._set.get(variable), _seen_alone((variable.name, value))[1])
+            if self._is_set(variable, value)
         ]
+
+    def _is_set(self, variable: ContextVar[Any], value: object) -> bool:
+        """Return whether a run set a context variable, or changed what it holds."""
+        before = context_of(self._node_class)
+        if variable not in before:
+            return not is_made_for_use(value)
+        now = _seen_alone((variable.name, value))[1]
+        return before[variable] is not value or not equal(self._set[variable], now)
 
     def _watch_installed(self) -> None:
         """Take the installed modules as they are now for the state to compare with."""
