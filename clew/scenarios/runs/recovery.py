@@ -128,10 +128,11 @@ class Recovery:
         self._end_ns = plan.time_limit_ns + plan.recovery_ns
         self._kept = Kept(self.cluster, plan.recovery_ns)
         self._read = len(self.recorder.events)
-        late = [one for one in plan.operations if one.phase == "recover" and self._is_due(one)]
+        self._stride = plan.stride
         self._each = load_workload(plan.workload).every_node
-        self._unheard = {one.client for one in late}
-        self._due = {(one.client if self._each else None, one.f) for one in late}
+        late = self._late()
+        self._unheard = {client for client, _ in late}
+        self._due = {(client if self._each else None, f) for client, f in late}
         self.cluster.trace.add(world.now, "phase", "recover")
 
     def go(self) -> None:
@@ -170,10 +171,12 @@ class Recovery:
     def _is_quiet(self) -> bool:
         return not any(client.waiting for client in self.clients.values())
 
-    def _is_due(self, planned: PlannedOperation) -> bool:
-        """Return whether an operation's node is up, or clients go elsewhere instead."""
-        home = planned.node or self.plan.homes.home(planned.client, planned.f)
-        return home in (self.plan.core or self.cluster.members)
+    def _late(self) -> list[tuple[int, str]]:
+        """List by client and function what is asked of nodes that are up, or of any instead."""
+        homes, up = self.plan.homes, self.plan.core or self.cluster.members
+        late = [one for one in self.plan.operations if one.phase == "recover"]
+        asked = {(one.node, one.client, one.f) for one in late}
+        return [(client, f) for node, client, f in asked if (node or homes.home(client, f)) in up]
 
     def _is_over(self) -> bool:
         """Return whether nothing that follows could change what is said about progress."""
@@ -188,9 +191,8 @@ class Recovery:
 
     def _note(self) -> None:
         """Take what is new in the history off what is still due."""
-        stride = self.plan.stride
         for event in self.recorder.events[self._read :]:
-            client = int(event.process) % stride
+            client = int(event.process) % self._stride
             if event.type == "invoke":
                 self._asked.add(client)
                 continue
