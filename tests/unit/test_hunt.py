@@ -173,12 +173,15 @@ def test_a_model_is_seen_to_send_and_to_elect():
     assert profile_seen(scenario, model, ["kill"]) == seen
 
 
+def three_of_raft():
+    """The scenario of three nodes of Raft that heal whole, the model, and a hunt's portfolio."""
+    scenario = make_scenario({"model": "raft", "node_count": 3, "liveness": "all"})
+    model = load_model("raft")
+    return scenario, model, portfolio_of(scenario, model)
+
+
 def test_types_are_those_that_nodes_sent_each_other():
-    model, scenario = (
-        load_model("raft"),
-        make_scenario({"model": "raft", "node_count": 3, "liveness": "all"}),
-    )
-    portfolio = portfolio_of(scenario, model)
+    scenario, model, portfolio = three_of_raft()
     themes = portfolio.rota.themes["type"]
     types = {theme.names[1] for theme in themes}
     assert types
@@ -196,11 +199,7 @@ COMPANY = {"message-loss": (), "message-hold": (), "message-copy": (), "echo": (
 
 
 def test_kinds_that_nothing_else_draws_have_themes():
-    model, scenario = (
-        load_model("raft"),
-        make_scenario({"model": "raft", "node_count": 3, "liveness": "all"}),
-    )
-    portfolio = portfolio_of(scenario, model)
+    scenario, model, portfolio = three_of_raft()
     themes = portfolio.rota.themes["rare"]
     kinds = {"freeze", "restart-all", "restart-rolling", "flap-steady"}
     assert {theme.names[0] for theme in themes} == kinds
@@ -243,11 +242,7 @@ def test_a_class_that_withstands_no_loss_has_no_type():
 
 
 def test_faults_that_wait_do_so_for_what_was_seen():
-    model, scenario = (
-        load_model("raft"),
-        make_scenario({"model": "raft", "node_count": 3, "liveness": "all"}),
-    )
-    portfolio = portfolio_of(scenario, model)
+    scenario, model, portfolio = three_of_raft()
     known = {*portfolio.within.profile.messages, *portfolio.within.profile.states, "", "?"}
     themes = portfolio.rota.themes["waiting"]
     assert len(themes) > 20
